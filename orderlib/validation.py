@@ -24,6 +24,7 @@ R = TypeVar("R")
 MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field",
+    "invalid_key": "is not a known field",
     "int_type": "must be a whole number",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
