@@ -1,40 +1,13 @@
-"""The PostgreSQL that the tests talk to, and the shop that each test gets.
-
-All workers of a test run share one private server in a folder of its own: the learner's data is
-not touched. TEST_DATABASE_URL names another PostgreSQL instead. Each worker has its own schema.
-"""
+"""The shop that each test gets, on the PostgreSQL that conftest.py at the top has chosen."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 from psycopg2 import sql
 from sqlalchemy import event, make_url, text
-
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Runs before any test module is imported; workers inherit what the first process sets."""
-    if WORKER in ("alone",) and "TEST_HOME" not in os.environ:
-        os.environ["TEST_HOME"] = tempfile.mkdtemp(prefix="orderlib-tests-")
-        Path(os.environ["TEST_HOME"]).chmod(0o755)
-        config.add_cleanup(_remove_home)
-    os.environ["ORDERLIB_HOME"] = os.environ["TEST_HOME"]
-    os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")  # never that of .env
-    os.environ["DATABASE_SCHEMA"] = f"test_{WORKER}"
-
-
-def _remove_home() -> None:
-    from orderlib import server
-
-    home = Path(os.environ.pop("TEST_HOME"))
-    server.stop(home)
-    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +55,7 @@ def statements(real_shop: None) -> Iterator[list[str]]:
     from orderlib import engine
 
     sent: list[str] = []
-    listeners = {
+    listeners: dict[str, Callable[..., object]] = {
         "begin": lambda connection: sent.append("BEGIN"),
         "commit": lambda connection: sent.append("COMMIT"),
         "rollback": lambda connection: sent.append("ROLLBACK"),
