@@ -153,11 +153,17 @@ def wait(connection: Any) -> None:
     """
     connecting = connection.status == extensions.STATUS_SETUP
     deadline = time.monotonic() + SECONDS_TO_CONNECT if connecting else None
+    interrupted = False
     while (state := connection.poll()) != extensions.POLL_OK:
         try:
             _wait_once(connection.fileno(), state, deadline)
         except KeyboardInterrupt:
-            connection.cancel()  # the server now ends the statement, and that ends this loop
+            if connecting:
+                raise
+            interrupted = True
+            connection.cancel()  # the server gives the statement up, and says so: no more to wait
+    if interrupted:  # also where the answer was faster
+        raise KeyboardInterrupt
 
 
 def _wait_once(descriptor: int, state: int, deadline: float | None) -> None:

@@ -10,6 +10,7 @@ from psycopg2.extensions import Diagnostics
 from sqlalchemy import exc
 
 from orderlib.errors import Busy, Conflict, DatabaseUnavailable, InvalidInput, OrderlibError
+from orderlib.models import Base
 
 BUSY = {
     "40001": "Someone else changed the same rows at the same time. Try again.",
@@ -18,14 +19,16 @@ BUSY = {
     "57014": "The statement was stopped: it took too long, or it was interrupted. Try again.",
 }
 UNAVAILABLE = {
-    "42P01": "The shop's tables are not in this schema. create_tables() makes them.",
     "42501": "This user lacks a right in this schema. The owner of the database can grant it.",
     "25006": "This server is read-only: a replica, perhaps. Use the address of the primary server.",
     "53100": "The disk of the database is full. Make room, then try again.",
     "53300": "All connections of the server are in use. Close some, or try again later.",
 }
 STORED_DATA_FORBIDS_IT = {"23505", "23503", "23001"}  # unique, foreign key, restrict
-BAD_VALUE = {"22", "23"}  # the classes of data exceptions and of broken constraints
+BAD_VALUE = {"23502", "23514"}  # not null, check
+TABLES = tuple(Base.metadata.tables)
+NO_SUCH_TABLE = "42P01"
+NO_TABLES = "The shop's tables are not in this schema. create_tables() makes them."
 LOST = (
     "The connection to PostgreSQL was lost on the way. "
     "Look whether the change was stored, then try again."
@@ -55,6 +58,10 @@ def _by_code(code: str, said: Diagnostics) -> OrderlibError | None:
         return DatabaseUnavailable(UNAVAILABLE[code])
     if code in STORED_DATA_FORBIDS_IT:
         return Conflict(f"What is stored already forbids it: the rule {rule}.")
-    if code[:2] in BAD_VALUE:
+    if code in BAD_VALUE:
         return InvalidInput({rule: "is refused by the database"})
+    if code == NO_SUCH_TABLE and any(
+        f'"{name}"' in (said.message_primary or "") for name in TABLES
+    ):
+        return DatabaseUnavailable(NO_TABLES)
     return None
