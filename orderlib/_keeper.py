@@ -78,22 +78,21 @@ def is_running(cluster: Path, socket_folder: Path) -> bool:
     return (not pid or lines[:1] == [str(pid)]) and "stopping" not in "".join(lines[7:])
 
 
-def shut_down(cluster: Path, socket_folder: Path) -> bool:
+def shut_down(cluster: Path, socket_folder: Path, how: int = signal.SIGINT) -> bool:
     """Stop the server that listens in the socket folder; tell whether there was one.
 
+    By default it ends the sessions, writes everything and goes: PostgreSQL's "fast" stop.
     The signal goes to the process that the kernel named, never to a number found in a file.
     """
     pid = listener(socket_folder)
     if not pid:
         return False
-    os.kill(pid, signal.SIGINT)  # PostgreSQL's "fast" stop: end the sessions, write all, go
+    os.kill(pid, how)
     deadline = time.monotonic() + PATIENCE
     while socket_file(socket_folder).exists() or claim(cluster)[:1] == [str(pid)]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"PostgreSQL (process {pid}) does not stop")
         time.sleep(0.01)
-    with suppress(OSError):
-        socket_folder.rmdir()  # it may be in /tmp, where nothing of ours should stay behind
     return True
 
 
@@ -129,14 +128,33 @@ def boot(cluster: Path, socket_folder: Path, binaries: Path, account: str | None
 def stay(cluster: Path, socket_folder: Path, start_lock: int) -> None:
     """Go to the background, wait for the last user to leave, and stop the server."""
     keeper_lock = os.open(cluster / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    if not try_lock(keeper_lock) or os.fork():
-        return  # there is a keeper already, or here is the half that tells server.py: it is done
+    if not try_lock(keeper_lock):
+        return  # there is a keeper already
+    os.truncate(keeper_lock, 0)
+    os.write(keeper_lock, where().encode())
+    if os.fork():
+        return  # the half that goes back to server.py
     os.close(start_lock)
-    users_lock = os.open(cluster / "users.lock", os.O_RDWR)
+    path = cluster / "users.lock"
+    users_lock = os.open(path, os.O_RDWR)
     fcntl.flock(users_lock, fcntl.LOCK_EX)  # the long wait
-    if is_still_there(cluster / "users.lock", users_lock):
-        shut_down(cluster, socket_folder)
+    if not is_replaced(path, users_lock):
+        # A server whose folder was deleted has nowhere to write what it still wants to.
+        shut_down(cluster, socket_folder, signal.SIGINT if path.exists() else signal.SIGQUIT)
+        tidy(socket_folder)
     os.close(keeper_lock)  # first this lock: whoever gets the other one needs a new keeper
+
+
+def tidy(socket_folder: Path) -> None:
+    """Leave nothing in /tmp, unless somebody else needs it."""
+    with suppress(OSError):
+        socket_folder.rmdir()
+
+
+def where() -> str:
+    """Name the machine or container we are in: another one sees another folder for the sockets."""
+    tmp = os.stat("/tmp")  # noqa: PTH116, S108 - only looked at
+    return f"{socket.gethostname()} {tmp.st_dev} {tmp.st_ino}"
 
 
 def try_lock(file: int) -> bool:
@@ -148,20 +166,19 @@ def try_lock(file: int) -> bool:
     return True
 
 
-def is_still_there(path: Path, file: int) -> bool:
-    """Tell whether the open file is still the one at that path.
+def is_replaced(path: Path, file: int) -> bool:
+    """Tell whether another file than the open one is at that path.
 
-    The folder may have been deleted, and made anew by somebody who has a keeper of their own.
+    The folder was deleted then, and made anew by somebody who has a keeper of their own.
     """
-    return path.exists() and os.path.samestat(path.stat(), os.fstat(file))
+    return path.exists() and not os.path.samestat(path.stat(), os.fstat(file))
 
 
 def main(cluster: Path, socket_folder: Path, binaries: Path, start_lock: int, account: str) -> int:
     """Make sure that the server and a keeper run; return 0, or the exit code of `pg_ctl`."""
-    if not is_running(cluster, socket_folder):
-        shut_down(cluster, socket_folder)  # whoever listens has lost its data: it was deleted
-        if problem := boot(cluster, socket_folder, binaries, account or None):
-            return problem
+    running = is_running(cluster, socket_folder)
+    if not running and (problem := boot(cluster, socket_folder, binaries, account or None)):
+        return problem
     stay(cluster, socket_folder, start_lock)
     return 0
 

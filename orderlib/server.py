@@ -13,7 +13,6 @@ One folder per major version of PostgreSQL, so that a newer one never meets the 
 
     ORDERLIB_HOME/18/
         data/             the cluster: what PostgreSQL itself calls its data directory
-        socket/           where clients reach the server; nothing listens on a network
         postgresql.conf, pg_hba.conf, pg_ident.conf     our settings, written anew by each start
         users.lock, start.lock, keeper.lock             who uses it, who starts it, who keeps it
 """
@@ -23,7 +22,6 @@ import hashlib
 import importlib.util
 import os
 import re
-import select
 import shutil
 import signal
 import stat
@@ -110,12 +108,12 @@ class Cluster:
 
     @property
     def socket(self) -> Path:
-        """The socket folder: a path that is short, as the kernel demands, and needs no quoting."""
-        inside = self.folder / "socket"
-        if re.fullmatch(r"[A-Za-z0-9_./-]{1,90}", str(inside)):
-            return inside
+        """The socket folder: short, as the kernel demands, and without what would need quoting.
+
+        It is outside the cluster, so that a server whose folder was deleted can still be reached
+        and stopped. It is not in TMPDIR, as every process of the user must come to the same path.
+        """
         name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
-        # Not TMPDIR: every process of the user must come to the same path.
         return Path(f"/tmp/orderlib-{os.getuid()}-{name}")  # noqa: S108 - checked when it is made
 
     @property
@@ -144,7 +142,6 @@ class _Membership:
 
     cluster: Cluster
     users_lock: int
-    server: int | None  # a handle on the server's process, which no other process can inherit
 
 
 _memberships: dict[Path, _Membership] = {}
@@ -186,11 +183,9 @@ def start(home: Path | None = None) -> str:
     with _one_thread_at_a_time, _as_unavailable(place):
         member = _memberships.get(place)
         if not member or not _is_running(member.cluster):
-            if member:
-                _end_if_deleted(member)
             _memberships[place] = _join(_find_cluster(place))
             if member:
-                _leave(member)
+                os.close(member.users_lock)
         return _memberships[place].cluster.url
 
 
@@ -205,7 +200,9 @@ def stop(home: Path | None = None) -> bool:
         if not cluster.folder.exists():
             return False
         with _starting(cluster):
-            return _keeper.shut_down(cluster.folder, cluster.socket)
+            ran = _keeper.shut_down(cluster.folder, cluster.socket)
+            _keeper.tidy(cluster.socket)
+            return ran
 
 
 def reset(home: Path | None = None) -> None:
@@ -221,6 +218,7 @@ def reset(home: Path | None = None) -> None:
         with _starting(cluster):
             _refuse_foreign(cluster)
             _keeper.shut_down(cluster.folder, cluster.socket)
+            _keeper.tidy(cluster.socket)
             shutil.rmtree(cluster.data)
 
 
@@ -316,6 +314,9 @@ def _join(cluster: Cluster) -> _Membership:
         # Waits while a keeper stops the server; after this, none will.
         fcntl.flock(users_lock, fcntl.LOCK_SH)
         with _starting(cluster) as start_lock:
+            if not _is_running(cluster):
+                _refuse_elsewhere(cluster)
+                _end_lost_server(cluster)
             programs = _programs(cluster)
             _make_data(cluster, programs, start_lock)
             _make_private_folder(cluster.socket)
@@ -325,33 +326,7 @@ def _join(cluster: Cluster) -> _Membership:
     except BaseException:
         os.close(users_lock)
         raise
-    return _Membership(cluster, users_lock, _handle(_keeper.listener(cluster.socket)))
-
-
-def _leave(member: _Membership) -> None:
-    os.close(member.users_lock)
-    if member.server is not None:
-        os.close(member.server)
-
-
-def _handle(pid: int | None) -> int | None:
-    return os.pidfd_open(pid) if pid and hasattr(os, "pidfd_open") else None
-
-
-def _end_if_deleted(member: _Membership) -> None:
-    """End a server whose folder was deleted.
-
-    It cannot be reached any more. It would notice within a minute, and then delete the socket that
-    by now belongs to the next server.
-    """
-    lock = member.cluster.folder / "users.lock"
-    if member.server is None or _keeper.is_still_there(lock, member.users_lock):
-        return
-    with suppress(ProcessLookupError):
-        signal.pidfd_send_signal(member.server, signal.SIGQUIT)
-    ended = select.poll()
-    ended.register(member.server)
-    ended.poll(_keeper.PATIENCE * 1000)
+    return _Membership(cluster, users_lock)
 
 
 @contextmanager
@@ -363,6 +338,28 @@ def _starting(cluster: Cluster) -> Iterator[int]:
         yield start_lock
     finally:
         os.close(start_lock)
+
+
+def _refuse_elsewhere(cluster: Cluster) -> None:
+    """Never start a second server on data that another machine or container works with."""
+    lock = cluster.folder / "keeper.lock"
+    if not lock.exists():
+        return
+    with lock.open("r+") as file:
+        there = file.read()
+        if there != _keeper.where() and not _keeper.try_lock(file.fileno()):
+            raise DatabaseUnavailable(
+                f"The PostgreSQL of {cluster.folder} is used by {there.split(' ')[0]}, another"
+                " machine or container.\nLeave it there, or set ORDERLIB_HOME to another folder."
+            )
+
+
+def _end_lost_server(cluster: Cluster) -> None:
+    """End a server that is stopping, or whose data folder was deleted.
+
+    At once and without a last word: it would write that into the data folder of the next server.
+    """
+    _keeper.shut_down(cluster.folder, cluster.socket, signal.SIGQUIT)
 
 
 def _make_data(cluster: Cluster, programs: Path, start_lock: int) -> None:
@@ -411,6 +408,7 @@ def _run_keeper(cluster: Cluster, programs: Path, start_lock: int) -> None:
     command = [sys.executable, "-I", "-S", _keeper.__file__, str(cluster.folder)]
     command += [str(cluster.socket), str(programs), str(start_lock), _account() or ""]
     if _run(command, Path("/"), cluster.folder / "keeper.log", start_lock):
+        _keeper.tidy(cluster.socket)
         raise _failure(cluster, "keeper.log", "data/server.log")
 
 

@@ -1,6 +1,7 @@
 """What the private server promises while all goes well."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -242,6 +243,13 @@ os.kill(int(open(f"{data}/postmaster.pid").readline()), 9)
 while server.status(home).running:
     time.sleep(0.01)
 """,
+    "told to stop when all have left": """
+session = psycopg2.connect(url.split("+")[0] + url.split("psycopg2")[1])
+pid_file = data / "postmaster.pid"
+os.kill(int(pid_file.read_text().split()[0]), 15)
+while "stopping" not in pid_file.read_text():
+    time.sleep(0.01)
+""",
     "stopped": "assert server.stop(home) and not server.status(home).running",
     "reset": "server.reset(home); assert not data.exists()",
     "deleted": "import shutil; shutil.rmtree(home)",
@@ -261,6 +269,34 @@ assert server.start(home) == url
 print(ask("SELECT 1"), server.status(home).users)
 """
     assert person.run(home, code) == "1 1"
+
+
+def test_a_deleted_folder_takes_its_server_along(person: Person, home: Path) -> None:
+    code = """
+import shutil
+server.start(home)
+process = Path("/proc", open(server.status(home).data / "postmaster.pid").readline().strip())
+shutil.rmtree(home)
+server.start(home)
+try: print(process.joinpath("cwd").readlink())
+except OSError: print("gone")
+"""
+    assert person.run(home, code) == "gone"
+
+
+def test_a_server_whose_folder_was_deleted_stops_with_the_last_user_too(
+    person: Person, home: Path
+) -> None:
+    with person.using(home):
+        socket = Path(person.run(home, "print(server.status(home).socket)"))
+        shutil.rmtree(home)
+    wait_until(lambda: not processes(home) and not socket.exists(), seconds=10)
+
+
+def test_a_deleted_folder_is_made_anew_by_another_process_too(person: Person, home: Path) -> None:
+    with person.using(home):
+        shutil.rmtree(home)
+        assert person.ask(home, "SELECT 1") == "1"
 
 
 def test_ctrl_c_reaches_neither_the_server_nor_the_keeper(person: Person, cluster: Path) -> None:

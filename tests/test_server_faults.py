@@ -1,5 +1,6 @@
 """What the private server survives, and what it says where it cannot."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -62,11 +63,10 @@ def test_a_space_a_quote_an_accent_and_a_long_name_in_the_path_are_fine(
 
 
 def test_a_socket_folder_of_somebody_else_is_not_used(person: Person, home: Path) -> None:
-    place = home / "far far away"  # with a space, so that the socket is in /tmp
-    socket = Path(person.run(place, "print(server.status(home).socket)"))
+    socket = Path(person.run(home, "print(server.status(home).socket)"))
     socket.symlink_to("/usr")
     try:
-        first, second = person.is_refused(place)
+        first, second = person.is_refused(home)
         assert "somebody else" in first
         assert "ORDERLIB_HOME" in second
     finally:
@@ -169,10 +169,10 @@ def commands(home: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("variable", ["LC_ALL", "LANG"])
 def test_a_locale_that_the_system_lacks_is_no_obstacle(
-    person: Person, cluster: Path, variable: str
+    person: Person, home: Path, variable: str
 ) -> None:
     code = "server.start(home); print(ask('SELECT 1'))"
-    assert person.run(cluster, code, **{variable: "xx_YY.UTF-8"}) == "1"
+    assert person.run(home, code, **{variable: "xx_YY.UTF-8"}) == "1"
 
 
 def test_a_folder_with_files_of_others_is_left_alone(person: Person, home: Path) -> None:
@@ -220,6 +220,17 @@ def small_disk(folder: Path, person: Person) -> Iterator[None]:
         wait_until(lambda: not processes(folder))
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_data_that_another_machine_works_with_is_left_alone(person: Person, cluster: Path) -> None:
+    lock = data(cluster).parent / "keeper.lock"
+    lock.write_text("elsewhere 1 2")
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        first, second = person.is_refused(cluster)
+        assert "is used by elsewhere" in first
+        assert "ORDERLIB_HOME" in second
+    assert person.ask(cluster, "SELECT 1") == "1"
 
 
 def test_a_full_disk_is_explained_and_nothing_half_made_stays(person: Person, home: Path) -> None:
