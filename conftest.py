@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
         Path(os.environ["TEST_HOME"]).chmod(0o755)
         config.add_cleanup(_remove_home)
     os.environ["ORDERLIB_HOME"] = os.environ["TEST_HOME"]
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = f"{os.environ['TEST_HOME']}/hypothesis"
     os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")  # never that of .env
     os.environ["DATABASE_SCHEMA"] = f"test_{WORKER}"
 

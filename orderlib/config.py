@@ -17,6 +17,9 @@ class Settings:
     database_url: str = field(default="", repr=False)  # it may hold a password
     database_schema: str = "public"
     home: Path | None = None  # where the private PostgreSQL lives; None: the usual place
+    api_host: str = "127.0.0.1"
+    api_port: str = "8021"
+    api_token: str = field(default="", repr=False)
 
     @classmethod
     def load(cls) -> "Settings":
@@ -27,4 +30,7 @@ class Settings:
             database_url=values.get("DATABASE_URL") or "",
             database_schema=values.get("DATABASE_SCHEMA") or "public",
             home=Path(home) if home else None,
+            api_host=values.get("API_HOST") or "127.0.0.1",
+            api_port=values.get("API_PORT") or "8021",
+            api_token=values.get("API_TOKEN") or "",
         )

@@ -25,7 +25,8 @@ REFUSALS = {
     "could not translate host name": "There is no computer called {host}.",
     "refused": "Nothing listens at {host}, port {port}: is PostgreSQL running there?",
     "No such file": "Nothing listens at {host}: is PostgreSQL running there?",
-    "timeout expired": f"{{host}} did not answer within {SECONDS_TO_CONNECT} seconds.",
+    "timeout expired": "{host} did not answer within {seconds} seconds.",
+    "closed the connection": "What listens at {host}, port {port}, hung up: is it a PostgreSQL?",
     "password": "{host} does not accept this password for the user {user}.",
     "authentication failed": "{host} does not let the user {user} in.",
     "no pg_hba.conf entry": "{host} does not let the user {user} in from here; perhaps it wants "
@@ -108,12 +109,13 @@ def _connect(parameters: dict[str, Any], url: URL) -> Any:
 
 
 def _refusal(said: str, url: URL) -> str:
-    reason = said.strip().split("failed: ")[-1]
+    reason = said.strip().split("failed: ")[-1].partition("\n")[0]
     words = {
         "host": url.host or url.query.get("host") or "this computer",
         "port": url.port or 5432,
         "user": url.username,
         "database": url.database or url.username,
+        "seconds": SECONDS_TO_CONNECT,
     }
     for sign, sentence in REFUSALS.items():
         if sign in reason:

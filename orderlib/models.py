@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from orderlib.vocabulary import Cents, Email, FullName, Key, ProductName, Quantity, Status
+from orderlib.vocabulary import BLANK, Cents, Email, FullName, Key, ProductName, Quantity, Status
 
 Id = Annotated[Key, mapped_column(sa.Identity(always=True), primary_key=True)]
 Created = Annotated[
@@ -71,7 +71,7 @@ class Order(Base):
 
     id: Mapped[Id]
     user_id: Mapped[Key] = mapped_column(sa.ForeignKey("users.id"))
-    status: Mapped[Status]
+    status: Mapped[Status] = mapped_column(sa.String)
     created_at: Mapped[Created] = mapped_column(index=True)
 
     user: Mapped["User"] = relationship(back_populates="orders")
@@ -107,7 +107,7 @@ IN_SQL = {  # how PostgreSQL says each kind of bound
     "max_length": "char_length({column}) <= {bound}",
     "pattern": "{column} ~ '{bound}'",
     "to_lower": "{column} = lower({column})",
-    "strip_whitespace": "{column} !~ '^\\s|\\s$'",
+    "strip_whitespace": f"{{column}} !~ '^[{BLANK}]|[{BLANK}]$'",
     "expected": "{column} = ANY (ARRAY{bound})",
 }
 

@@ -7,15 +7,27 @@ and every door built on the functions: forms, console, REST API.
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
 LARGEST_INTEGER = 2**31 - 1  # of PostgreSQL's INTEGER
+LONGEST_NAME = 200
 
 # A pattern is read by three regular expression engines: pydantic's, PostgreSQL's and, in the
 # API's documentation, JavaScript's. So: plain ranges only, where the three agree.
 EMAIL = r"^[!-?A-~]+@[!-?A-~]+$"  # printable ASCII without space and @, twice
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]+$"  # no line breaks, tabs, NUL or other controls
+
+# What JSON schema has no word for: that a name is trimmed before its letters are counted. (These
+# are the characters that are trimmed, and the same with those that PRINTABLE refuses.)
+BLANK = r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_EDGE = rf"[^\u0000-\u001f\u007f-\u009f{BLANK}]"
+_INSIDE = PRINTABLE.strip("^$+")
+TRIMMED_NAME = {
+    "type": "string",
+    "description": f"text of 1 to {LONGEST_NAME} characters without controls, trimmed at both ends",
+    "pattern": f"^[{BLANK}]*{_EDGE}({_INSIDE}{{0,{LONGEST_NAME - 2}}}{_EDGE})?[{BLANK}]*$",
+}
 
 PATTERNS = {
     EMAIL: "must look like ana@example.com: one @, no spaces, only plain letters, digits and signs",
@@ -26,7 +38,10 @@ Key = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 Email = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL, to_lower=True)]
 FullName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE, strip_whitespace=True),
+    StringConstraints(
+        min_length=1, max_length=LONGEST_NAME, pattern=PRINTABLE, strip_whitespace=True
+    ),
+    WithJsonSchema(TRIMMED_NAME),
 ]
 ProductName = FullName
 Cents = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]  # 249999 is $2,499.99
@@ -37,10 +52,9 @@ Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]  # 202
 Day = Annotated[str, Field(json_schema_extra={"format": "date"})]  # 2024-01-10
 
 
+@with_config(ConfigDict(strict=True, extra="forbid"))
 class OrderLine(TypedDict):
     """One line of an order that somebody places: exactly these two fields."""
-
-    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
 
     product_id: Key
     quantity: Quantity

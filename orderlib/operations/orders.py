@@ -91,9 +91,13 @@ def _list_orders() -> sa.Select[Any]:
 INSERT_ORDER = sa.insert(Order).returning(*ORDER)
 LIST_ORDERS = _list_orders()
 GET_ORDER = _get_order()
-LOCK_ORDER = select(Order.status).where(THIS_ONE).with_for_update()
-UPDATE_STATUS = sa.update(Order).where(THIS_ONE).values(status=bindparam("new_status"))
-DELETE_ORDER = sa.delete(Order).where(THIS_ONE)
+GET_STATUS = select(Order.status).where(THIS_ONE)
+# Both only where the status still is what it was when we looked: of two at once, one wins.
+UNCHANGED = (THIS_ONE, Order.status == bindparam("now"))
+UPDATE_STATUS = (
+    sa.update(Order).where(*UNCHANGED).values(status=bindparam("then")).returning(Order.id)
+)
+DELETE_ORDER = sa.delete(Order).where(*UNCHANGED).returning(Order.id)
 
 
 @validated
@@ -156,10 +160,10 @@ def change_status(order_id: Key, status: Status) -> OrderRow:
     Returns the order. Raises NotFound, or Conflict for any other move, to the same status too.
     """
     with get_db() as db:
-        now = _lock_order(db, order_id)
+        now = _status(db, order_id)
         if status not in MOVES[now]:
             raise Conflict(f"Order {order_id} is {now} and cannot become {status}")
-        db.execute(UPDATE_STATUS, {"order_id": order_id, "new_status": status})
+        _change(db, UPDATE_STATUS, {"order_id": order_id, "now": now, "then": status})
         return _read_order(db, order_id)
 
 
@@ -167,16 +171,20 @@ def change_status(order_id: Key, status: Status) -> OrderRow:
 def delete_order(order_id: Key) -> None:
     """Delete a pending or cancelled order with its items. Raises NotFound or Conflict."""
     with get_db() as db:
-        now = _lock_order(db, order_id)
+        now = _status(db, order_id)
         if now not in DELETABLE:
             raise Conflict(f"Order {order_id} is {now} and cannot be deleted")
-        db.execute(DELETE_ORDER, {"order_id": order_id})
+        _change(db, DELETE_ORDER, {"order_id": order_id, "now": now})
 
 
-def _lock_order(db: Session, order_id: int) -> Status:
-    """The status of an order, which nobody else can change until this transaction ends."""
-    row = db.execute(LOCK_ORDER, {"order_id": order_id}).one_or_none()
+def _status(db: Session, order_id: int) -> Status:
+    row = db.execute(GET_STATUS, {"order_id": order_id}).one_or_none()
     return cast(Status, found(row, "order", order_id).status)
+
+
+def _change(db: Session, statement: Any, values: dict[str, Any]) -> None:
+    if db.execute(statement, values).one_or_none() is None:
+        raise Conflict(f"Someone else has just changed order {values['order_id']}")
 
 
 def _read_order(db: Session, order_id: int) -> OrderRow:

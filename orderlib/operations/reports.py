@@ -14,10 +14,10 @@ DAY = cast(func.timezone("UTC", Order.created_at), Date)
 NEWEST_DAY = select(func.max(DAY)).where(COUNTS).scalar_subquery()
 ORDERS = func.count(distinct(Order.id)).label("orders")
 QUANTITY = func.sum(OrderItem.quantity).label("quantity")
-# In BIGINT: 10,000 pieces at the highest price are more than an INTEGER holds. sum() of a BIGINT
-# cannot overflow; the cast brings its NUMERIC back to an int.
+# 10,000 pieces at the highest price are more than an INTEGER holds, so a line is a BIGINT; the sum
+# of BIGINTs is a NUMERIC, which has no highest value.
 LINE_TOTAL = cast(OrderItem.quantity, BigInteger) * OrderItem.price_cents_at_purchase
-REVENUE = cast(func.sum(LINE_TOTAL), BigInteger).label("revenue_cents")
+REVENUE = func.sum(LINE_TOTAL).label("revenue_cents")
 
 SALES_BY_DAY = (
     select(func.to_char(DAY, "YYYY-MM-DD").label("day"), ORDERS, REVENUE)
@@ -76,4 +76,5 @@ def top_customers(limit: Limit = 10) -> list[CustomerSales]:
 
 def _read(report: Select[*tuple[Any, ...]], values: dict[str, int]) -> list[Any]:
     with get_db() as db:
-        return [dict(row) for row in db.execute(report, values).mappings()]
+        rows = db.execute(report, values).mappings().all()
+    return [{**row, "revenue_cents": int(row["revenue_cents"])} for row in rows]
