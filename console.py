@@ -7,6 +7,7 @@ is one new line in ACTIONS.
 
 import inspect
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -107,6 +108,8 @@ def main() -> None:
             offer_menu()
     except (EOFError, KeyboardInterrupt):
         print("\nGoodbye.")
+    except BrokenPipeError:  # whoever read along, such as `head`, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except shop.OrderlibError as error:  # at the start: later ones end in the menu
         sys.exit(str(error))
 

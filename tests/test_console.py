@@ -323,7 +323,7 @@ CHANGING = [
 def test_each_lettered_action_does_what_it_says(
     seeded: None, story: list[tuple[tuple[str, ...], str]]
 ) -> None:
-    lines: Items = [{"product_id": 1, "quantity": 2}, {"product_id": 2, "quantity": 1}]  # type: ignore[typeddict-item]
+    lines: Items = [{"product_id": 1, "quantity": 2}, {"product_id": 2, "quantity": 1}]
     before = shop.create_order(1, "pending", lines)
     done = pipe(*(answer for answers, _ in story for answer in answers))
     assert_left_cleanly(done)
