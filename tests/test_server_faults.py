@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from server_tools import (
     Person,
+    command,
     data,
     keeper,
     make_cluster,
@@ -123,10 +124,7 @@ def test_a_dead_server_that_nobody_buried_does_not_count_as_running(
 
 
 def in_initdb(home: Path) -> list[int]:
-    def is_initdb(pid: int) -> bool:
-        return "initdb" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
-
-    return [pid for pid in processes(home) if is_initdb(pid)]
+    return [pid for pid in processes(home) if b"initdb" in command(pid).partition(b"\0")[0]]
 
 
 def test_a_kill_in_the_middle_of_initdb_leaves_no_half_cluster(person: Person, home: Path) -> None:
@@ -158,13 +156,13 @@ def test_a_kill_of_whoever_starts_it_leaves_no_server(person: Person, cluster: P
 def test_a_killed_keeper_is_replaced_by_the_next_start(person: Person, cluster: Path) -> None:
     with person.using(cluster):
         os.kill(keeper(cluster), signal.SIGKILL)
-        wait_until(lambda: not any(b"_keeper" in command for command in commands(cluster)))
+        wait_until(lambda: not any(b"keeper.py" in each for each in commands(cluster)))
         assert person.ask(cluster, "SELECT 1") == "1"
     wait_until(lambda: not processes(cluster))
 
 
 def commands(home: Path) -> list[bytes]:
-    return [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes(home)]
+    return [command(pid) for pid in processes(home)]
 
 
 @pytest.mark.parametrize("variable", ["LC_ALL", "LANG"])
@@ -186,7 +184,7 @@ folder.mkdir(parents=True)
     first, second = person.is_refused(home)
     assert "did not make" in first
     assert "ORDERLIB_HOME" in second
-    code = "try: server.reset(home)\nexcept server.DatabaseUnavailable as e: print(e)"
+    code = "try: server.reset(home)\nexcept DatabaseUnavailable as e: print(e)"
     assert "did not make" in person.run(home, code)
     assert {file: file.read_text() for file in data(home).iterdir()} == before
 

@@ -1,19 +1,17 @@
 """The keeper: it starts the private PostgreSQL, waits for the last user to leave, and stops it.
 
-It is a program of its own, run by `server.py`, because it has to outlive whoever started it, and
+It is a program of its own, run by `joining.py`, because it has to outlive whoever started it, and
 because it must be small: it imports a little of the standard library and nothing of orderlib,
 which would take a hundred times the memory for a process that only waits.
 
-    python _keeper.py CLUSTER SOCKET_FOLDER BINARIES START_LOCK ACCOUNT
+    python keeper.py CLUSTER SOCKET_FOLDER BINARIES START_LOCK ACCOUNT
 
 How does it know that the last user has left? Every user holds a shared lock on `users.lock` for as
 long as it lives, and the kernel takes the lock away from whoever dies, however it dies. The keeper
 asks for the same lock exclusively, and so sleeps until nobody else has it.
 """
 
-import fcntl
 import os
-import pwd
 import signal
 import socket
 import struct
@@ -23,6 +21,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+if sys.platform != "win32":  # where nothing is kept, but this file can be imported
+    import fcntl
+    import pwd
 
 PORT = 5432  # only the name of the socket file; no network is involved
 PATIENCE = 60.0  # seconds for a start or a stop; both usually take a tenth of one
@@ -133,7 +135,7 @@ def stay(cluster: Path, socket_folder: Path, start_lock: int) -> None:
     os.truncate(keeper_lock, 0)
     os.write(keeper_lock, where().encode())
     if os.fork():
-        return  # the half that goes back to server.py
+        return  # the half that goes back to joining.py
     os.close(start_lock)
     path = cluster / "users.lock"
     users_lock = os.open(path, os.O_RDWR)
