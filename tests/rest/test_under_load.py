@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 
+from server_tools import wait_until
 from shop.goods import sql
 from sweep import size
 
@@ -132,7 +133,7 @@ def test_a_stop_waits_for_what_is_begun_but_not_for_ever(real_shop: None) -> Non
             db.get_one(Order, 1, with_for_update=True)
             thread = threading.Thread(target=change, daemon=True)
             thread.start()
-            time.sleep(0.5)  # it waits for our lock now
+            wait_until(lambda: sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
             api.process.send_signal(signal.SIGTERM)
             time.sleep(1)
             assert api.process.poll() is None
