@@ -14,41 +14,12 @@ from server_tools import (
     command,
     data,
     keeper,
-    make_cluster,
-    new_home,
     postmaster,
     processes,
-    somebody,
     wait_until,
 )
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc: run it on Linux")
-
-
-@pytest.fixture(scope="module")
-def person() -> Iterator[Person]:
-    with somebody("daemon") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def made(person: Person) -> Iterator[Path]:
-    with new_home(person) as folder:
-        yield make_cluster(person, folder)
-
-
-@pytest.fixture
-def home(person: Person) -> Iterator[Path]:
-    """Where nothing is yet."""
-    with new_home(person) as folder:
-        yield folder
-
-
-@pytest.fixture
-def cluster(made: Path) -> Path:
-    """A home where the server has run before, and does not now."""
-    wait_until(lambda: not processes(made))
-    return made
 
 
 @pytest.mark.parametrize("name", ['it\'s a señor, "quoted"', "$HOME `x`", "a" * 120], ids=str)

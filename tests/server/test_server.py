@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,41 +11,12 @@ from server_tools import (
     Person,
     data,
     keeper,
-    make_cluster,
-    new_home,
     postmaster,
     processes,
-    somebody,
     wait_until,
 )
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc: run it on Linux")
-
-
-@pytest.fixture(scope="module")
-def person() -> Iterator[Person]:
-    with somebody("daemon") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def made(person: Person) -> Iterator[Path]:
-    with new_home(person) as folder:
-        yield make_cluster(person, folder)
-
-
-@pytest.fixture
-def home(person: Person) -> Iterator[Path]:
-    """Where nothing is yet."""
-    with new_home(person) as folder:
-        yield folder
-
-
-@pytest.fixture
-def cluster(made: Path) -> Path:
-    """A home where the server has run before, and does not now."""
-    wait_until(lambda: not processes(made))
-    return made
 
 
 def test_the_first_start_makes_a_shop_that_belongs_to_the_learner(
