@@ -61,7 +61,7 @@ class Person:
     def popen(self, home: Path, code: str, **environment: str) -> subprocess.Popen[str]:
         """Start a process that runs the code, in a session of its own like a Jupyter kernel."""
         return subprocess.Popen(
-            [self.python, "-c", PRELUDE + code, str(self.orderlib), str(home)],
+            [self.python, "-u", "-c", PRELUDE + code, str(self.orderlib), str(home)],
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
