@@ -16,13 +16,13 @@ LONGEST_NAME = 200
 # A pattern is read by three regular expression engines: pydantic's, PostgreSQL's and, in the
 # API's documentation, JavaScript's. So: plain ranges only, where the three agree.
 EMAIL = r"^[!-?A-~]+@[!-?A-~]+$"  # printable ASCII without space and @, twice
-PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]+$"  # no line breaks, tabs, NUL or other controls
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f"  # line breaks, tabs, NUL and the like
+PRINTABLE = rf"^[^{_CONTROLS}]+$"
 
 # What JSON schema has no word for: that a name is trimmed before its letters are counted. (These
 # are the characters that are trimmed, and the same with those that PRINTABLE refuses.)
 BLANK = r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_EDGE = rf"[^\u0000-\u001f\u007f-\u009f{BLANK}]"
-_INSIDE = PRINTABLE.strip("^$+")
+_EDGE, _INSIDE = f"[^{_CONTROLS}{BLANK}]", f"[^{_CONTROLS}]"
 TRIMMED_NAME = {
     "type": "string",
     "description": f"text of 1 to {LONGEST_NAME} characters without controls, trimmed at both ends",
